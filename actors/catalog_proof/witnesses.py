@@ -47,8 +47,19 @@ class Stage:
     def witness(self, suspicion: Suspicion) -> Shown | None:
         """The shortest story that was seen to show what a suspicion claims, and what the engine recorded of it; None
         where none of its stories was seen to show it."""
+
+        def shows(story: Story, told: Told) -> bool:
+            return suspicion.shows(story, told) and self._stands_control(story, suspicion)
+
         for story in islice(suspicion.stories, TRIED_MAX):
             told = self.rehearse(story, suspicion.journeys)
-            if told is not None and suspicion.shows(story, told):
-                return self.shorten(story, told, suspicion.journeys, suspicion.shows)
+            if told is not None and shows(story, told):
+                return self.shorten(story, told, suspicion.journeys, shows)
         return None
+
+    def _stands_control(self, story: Story, suspicion: Suspicion) -> bool:
+        control = suspicion.control
+        if control is None:
+            return True
+        told = self.rehearse(control.without(story), suspicion.journeys)
+        return told is not None and control.holds(told)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+import msgspec
+
 from engine.catalog import inner_events
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.triggers import DateOf, Edge, Schedule, ThingFact
@@ -182,11 +184,17 @@ def happenings(catalog: Catalog, entrance: Entrance, moment_ms: int) -> tuple[li
             made.append(Does(moment_ms - HOUR_MS, begins.interest.event, interest))
             made.append(Learned(moment_ms, begins.kind, begins.event, dict(entrance.properties)))
         case DateOf():
-            day = local_times.day_of(local_times.local_of(moment_ms, catalog.zone) - begins.offset_days * 1440)
-            made.append(Known(moment_ms - HOUR_MS, _nested(begins.trait, day.isoformat())))
+            told = dated(catalog, begins.trait, moment_ms, -begins.offset_days)
+            made.append(msgspec.structs.replace(told, at_ms=moment_ms - HOUR_MS))
         case _:
             pass
     return made, moment_ms
+
+
+def dated(catalog: Catalog, trait: str, at_ms: int, days: int) -> Known:
+    """It is told that a trait is the date so many days later."""
+    day = local_times.day_of(local_times.local_of(at_ms, catalog.zone) + days * DAY_MS // MINUTE_MS)
+    return Known(at_ms, _nested(trait, day.isoformat()))
 
 
 def _changed(entrance: Entrance) -> dict[str, Any]:

@@ -21,10 +21,19 @@ Shows = Callable[[Story, Told], bool]  # whether a story and what was recorded o
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """The same story without the thing that is to blame, and what must be so of it as well."""
+
+    without: Callable[[Story], Story]
+    holds: Callable[[Told], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Suspicion:
     """`shows` says whether a story, once it is rehearsed, shows what `problem` claims. The stories are tried in their
     order, the likeliest first; `journeys` are those that may act in them, and all others stand still. One that
-    `stands_alone` is told without a witness where no story shows it."""
+    `stands_alone` is told without a witness where no story shows it. With a `control` a story shows it only if the
+    control holds too."""
 
     problem: Problem
     journeys: frozenset[str]
@@ -32,6 +41,7 @@ class Suspicion:
     shows: Shows
     kind: Kind = "warning"
     stands_alone: bool = False
+    control: Control | None = None
 
 
 class Witness(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from engine.catalog.compiled import Catalog, Journey
 from engine.catalog.programs.instructions import Step
-from engine.clashes.entrances import Entrance, events_of, tests_of, traits_of
-from engine.clashes.routes import Happens, Holds, Route
+from engine.clashes.entrances import Entrance, dated, events_of, tests_of, traits_of
+from engine.clashes.routes import Dated, Happens, Holds, Route
 from engine.clashes.stories import Does, Happening, Known, Reacts
 from engine.clashes.values import Wanted, data_for
 from engine.clashes.wishes import Wish, unmet, ways
@@ -16,6 +16,7 @@ from engine.conditions.binding import bind_event
 from engine.vocabulary import DAY_MS, MINUTE_MS
 
 _LONG_BEFORE_MS: Final = 4 * DAY_MS
+_AHEAD_DAYS: Final = 2  # between the coming to a wait until a date and its end
 REACTIONS: Final = ("opened", "clicked", "delivered", "bounced", "complained")  # what a provider tells of a message
 
 
@@ -33,6 +34,8 @@ def needed(
         elif isinstance(need, Holds):
             past_ms = entered_ms - _long_before_ms(need) if is_early else at_ms - MINUTE_MS
             found = events_of(need.way, entrance.properties, past_ms)
+        elif isinstance(need, Dated):
+            found = [dated(catalog, need.trait, at_ms - MINUTE_MS, _AHEAD_DAYS - need.offset_days)]
         if found is None:
             return None
         made += found

@@ -12,6 +12,8 @@ from itertools import count
 from typing import Any, Final, NamedTuple
 
 from engine.catalog.compiled import Catalog, Journey, Step
+from engine.catalog.programs.instructions import Until
+from engine.catalog.triggers import DateOf
 from engine.clashes.wishes import Way, unmet, ways
 from engine.conditions.predicates import tree_of
 from engine.vocabulary import DAY_MS, MINUTE_MS
@@ -44,7 +46,15 @@ class Draws(NamedTuple):
     arm: str
 
 
-Need = Happens | Holds | Draws
+class Dated(NamedTuple):
+    """The customer has a date, so that a wait until it ends two days later."""
+
+    after_ms: int
+    trait: str
+    offset_days: int
+
+
+Need = Happens | Holds | Draws | Dated
 
 
 class Route(NamedTuple):
@@ -88,7 +98,7 @@ def _following(catalog: Catalog, journey: Journey, at: _At) -> Iterator[_At]:
     behind = at._replace(place=at.place + 1)
     match step.kind:
         case "wait":
-            yield _later(behind, step.for_ms or DAY_MS)
+            yield _later(behind, step.for_ms or DAY_MS) if step.until is None else _dated(journey, step.until, behind)
         case "wait_for":
             yield _later(at, step.for_ms)._replace(place=step.on_timeout)
             happens = Happens(at.after_ms + _SOON_MS, step)
@@ -112,6 +122,18 @@ def _following(catalog: Catalog, journey: Journey, at: _At) -> Iterator[_At]:
             return
         case _:
             yield behind
+
+
+def _dated(journey: Journey, until: Until, at: _At) -> _At:
+    """Behind a wait until a moment. One date serves all waits until days around it."""
+    if not until.trait:
+        return _later(at, DAY_MS)
+    begins = [journey.begins] if isinstance(journey.begins, DateOf) else []
+    dates = (need for need in (*begins, *at.needs) if isinstance(need, DateOf | Dated))
+    known = next((each for each in dates if each.trait == until.trait), None)
+    if known is not None:
+        return _later(at, max(0, until.offset_days - known.offset_days) * DAY_MS)
+    return _later(at._replace(needs=(*at.needs, Dated(at.after_ms, until.trait, until.offset_days))), DAY_MS)
 
 
 def _later(at: _At, by_ms: int) -> _At:

@@ -19,18 +19,16 @@ from engine.vocabulary import DAY_MS
 def always(program: Program) -> Iterator[Tree]:
     """What is true of whoever is in a journey for as long as they are: the trigger has happened, and no stop that lasts
     holds."""
-    trigger = program.journey.trigger
-    if isinstance(trigger, EventTrigger):
-        happened = {"name": trigger.event, "where": trigger.where} if trigger.where else {"name": trigger.event}
-        yield from trees(OfEvent.model_validate({"event": happened}))
+    yield from triggered(program)
     for stop in program.stops:
         for tree in trees(stop.trait):
             yield {"not": {"trait": tree}}
 
 
 def at_entry(program: Program) -> Iterator[Tree]:
-    """What is true at the moment of entering."""
+    """What is true at the moment of entering: the trigger has happened not longer ago than an event may be late."""
     yield from trees(program.journey.when)
+    yield from triggered(program, within=program.lateness_ms + 1)  # one that is exactly so old begins it
     trigger = program.journey.trigger
     if isinstance(trigger, SegmentTrigger) and not trigger.segment.backfill:
         inside: Tree = {"segment": trigger.segment.id}
@@ -39,6 +37,15 @@ def at_entry(program: Program) -> Iterator[Tree]:
         planned = trigger.schedule if isinstance(trigger, ScheduleTrigger) else trigger.date
         if planned.segment is not None and planned.spread is None:
             yield {"segment": planned.segment}
+
+
+def triggered(program: Program, **bounds: int) -> Iterator[Tree]:
+    """That the event which starts the journey has happened, `within` so many milliseconds if that is said."""
+    trigger = program.journey.trigger
+    if isinstance(trigger, EventTrigger):
+        where = {"where": trigger.where} if trigger.where else {}
+        (happened,) = trees(OfEvent.model_validate({"event": {"name": trigger.event, **where}}))
+        yield {"event": {**happened["event"], **bounds}}
 
 
 def unstopped(program: Program, elapsed_ms: int) -> Iterator[Tree]:

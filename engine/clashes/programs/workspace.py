@@ -48,6 +48,7 @@ class Program:
     written: Mapping[int, AnyStep]
     stops: tuple[JourneyStop, ...]
     endings: tuple[Ending, ...]
+    lateness_ms: int  # an event that is older begins nothing
 
     @property
     def id(self) -> str:
@@ -115,6 +116,7 @@ def _program(file: str, journey: Journey, policies: Policies) -> Program:
         written={at: step for at, (_, step) in zip(numbers, written, strict=True)},
         stops=(*stops, *journey.stops),
         endings=(*_endings(stops, of_key=False), *_endings(journey.stops, of_key=journey.key is not None)),
+        lateness_ms=policies.workspace.lateness,
     )
 
 

@@ -13,11 +13,12 @@ from engine.clashes.programs.reach import Reach
 from engine.clashes.programs.walks import Sent, Walk
 from engine.clashes.programs.workspace import Program, Workspace
 from engine.clashes.single.doubts import Doubt
-from engine.vocabulary import DAY_MS
+from engine.vocabulary import DAY_MS, HOUR_MS
 
 _POLICIES: Final = "policies.yaml"
 _PERIODS: Final = ("day", "week", "month")
 _DAYS: Final = {"day": 1, "week": 7, "month": 31}
+_SHORTEST_DAYS: Final = {"day": 1, "week": 7, "month": 28}
 Kind = tuple[Action, str]  # an action on a channel
 
 
@@ -96,12 +97,21 @@ def _is_behind(cap: Cap, other: Cap) -> bool:
     that this one stays below its limit."""
     if not _covers(other, cap):
         return False
-    if isinstance(cap.per, int) and isinstance(other.per, int):
-        return ceil(cap.per / other.per) * other.limit < cap.limit
-    if isinstance(cap.per, str) and isinstance(other.per, str):
-        lies_within = cap.per == other.per or cap.per == "day"  # a week may lie in two months
-        return lies_within and other.limit < cap.limit
-    return False
+    return _windows_of(other, cap) * other.limit < cap.limit
+
+
+def _windows_of(other: Cap, cap: Cap) -> int:
+    """How many windows of another cap one of this cap lies in at the most."""
+    if isinstance(other.per, int):
+        return ceil(_longest_ms(cap) / other.per)
+    if cap.per in (other.per, "day"):
+        return 1
+    return ceil(_longest_ms(cap) / (_SHORTEST_DAYS[other.per] * DAY_MS - HOUR_MS)) + 1
+
+
+def _longest_ms(cap: Cap) -> int:
+    """The clock that is set back makes a calendar's window an hour longer."""
+    return cap.per if isinstance(cap.per, int) else _DAYS[cap.per] * DAY_MS + HOUR_MS
 
 
 def _covers(wide: Cap, narrow: Cap) -> bool:
@@ -118,7 +128,6 @@ def _most(cap: Cap, counted: Sequence[Kind], space: Workspace, reached: Sequence
     if any(action.placements or space.providers.get(channel) == "none" for action, channel in counted):
         return None
     most, names = 0, {(action.id, channel) for action, channel in counted}
-    window_ms = cap.per if isinstance(cap.per, int) else _DAYS[cap.per] * DAY_MS
     for program, reach in reached:
         journey = program.journey
         of_run = _of_run(program, reach, names)
@@ -126,9 +135,18 @@ def _most(cap: Cap, counted: Sequence[Kind], space: Workspace, reached: Sequence
             continue
         if journey.key is not None or not journey.re_entry.after:
             return None
-        runs = journey.re_entry.concurrent * (floor(window_ms / journey.re_entry.after) + 2)
-        most += runs * of_run
+        most += journey.re_entry.concurrent * _runs(program, _longest_ms(cap), space) * of_run
     return most
+
+
+def _runs(program: Program, window_ms: int, space: Workspace) -> int:
+    """How many runs that follow one another send within a window at the most. One begins so long after the end of the
+    one before; a message that waits by itself, or a branch that nobody waits for, may come later than its run."""
+    after_ms = program.journey.re_entry.after
+    is_late = any(step.kind == "parallel" or step.on_held == "wait" for step in program.steps)
+    if is_late or space.policies.quiet_hours.rules:
+        return floor(window_ms / after_ms) + 2
+    return ceil(window_ms / after_ms)
 
 
 def _of_run(program: Program, reach: Reach, names: set[tuple[str, str]]) -> int:

@@ -15,10 +15,12 @@ Kind = Literal[
     "too_late",  # a message comes when it is worthless
     "late_reminder",  # a message comes when the offer that it is about is over
     "idle_cap",  # a cap never acts
+    "unsent",  # what begins a run rules a message out
     "own_cap",  # a cap holds what a run sends by itself
     "unstopped",  # a promotion goes to who has bought meanwhile
     "no_purchase",  # nothing says what a purchase is
     "no_consent",  # nobody can have said yes
+    "told_consent",  # no event can say yes, only POST /v1/consent
     "again",  # the same message again and again
     "circle",  # journeys start one another
     "undecided",  # something could not be proved

@@ -12,7 +12,7 @@ from engine.catalog.problems import Loc
 from engine.clashes.programs import walks
 from engine.clashes.programs.reach import Reach, explore
 from engine.clashes.programs.workspace import Program, Workspace, read
-from engine.clashes.single import caps, loops, undecided, ungranted, unreachable, unstopped, waits_too_long
+from engine.clashes.single import caps, loops, undecided, ungranted, unreachable, unsent, unstopped, waits_too_long
 from engine.clashes.single.doubts import Doubt
 
 
@@ -60,10 +60,12 @@ def _is_said(doubt: Doubt, never: frozenset[tuple[str, Loc]]) -> bool:
 def _of_one(program: Program, reach: Reach, space: Workspace) -> Iterator[Doubt]:
     """What only a story can show, and what cannot be decided."""
     yield from unstopped.unstopped_sends(program, reach, space)
+    yield from ungranted.sends_by_told_consent(program, reach, space)
     try:
         ways, is_walked = [*walks.walks(program, reach)], True
     except walks.TooManyWalks:
         ways, is_walked = [], False
+    yield from unsent.unsent(program, ways, space)
     yield from caps.own_caps(program, ways, space)
     yield from loops.repeated_sends(program, ways, space)
     yield from undecided.undecided_parts(program, reach, space, is_walked=is_walked)

@@ -15,22 +15,32 @@ from engine.catalog.models import Models
 from engine.catalog.problems import Problem
 from engine.clashes import making
 from engine.clashes.entrances import Entrance, tests_of
-from engine.clashes.findings import Kind, Shows, Suspicion
+from engine.clashes.findings import Control, Kind, Shows, Suspicion
 from engine.clashes.making import Part
 from engine.clashes.routes import Happens, Route
 from engine.clashes.single.doubts import Doubt
 from engine.clashes.single.loops import TIMES, WINDOW_MS
 from engine.clashes.single.rules import Proof
-from engine.clashes.stories import Consents, Story, Told
+from engine.clashes.stories import Consents, Does, Story, Told
 from engine.clashes.values import data_for
 from engine.vocabulary import HOUR_MS, MINUTE_MS
 
-_NOTES: Final = frozenset(("no_purchase", "undecided"))
+_NOTES: Final = frozenset(("no_purchase", "told_consent", "undecided", "unsent"))
 # What the rules are sure of is told without a story too. Of the rest the rehearsal has the last word.
 _SURE: Final = frozenset(
-    ("unreachable", "unheard", "not_entered", "too_late", "late_reminder", "idle_cap", "no_consent", *_NOTES)
+    (
+        "unreachable",
+        "unheard",
+        "not_entered",
+        "too_late",
+        "late_reminder",
+        "idle_cap",
+        "no_consent",
+        *(_NOTES - {"unsent"}),
+    )
 )
 _TOO_LATE: Final = ("journey.deadline", "validity.")
+_NIGHT_HOURS: Final = (12, 15, 18)  # after the morning in which stories begin
 _ROUNDS: Final = 3  # after the first round of a circle two more have to be seen
 
 
@@ -46,6 +56,7 @@ def suspicion(catalog: Catalog, doubt: Doubt) -> Suspicion:
         shows=_shows(doubt),
         kind=kind,
         stands_alone=doubt.kind in _SURE,
+        control=_without_purchase(doubt) if doubt.kind == "unstopped" else None,
     )
 
 
@@ -61,12 +72,14 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
             yield from _refused(catalog, journey)
         case "unheard" | "unstopped":
             assert doubt.event is not None, "something happens on the way"
+            if doubt.kind == "unstopped" and catalog.quiet_hours.rules and journey.begins is None:
+                yield from _at_night(catalog, journey, doubt)
             for part in making.parts_to(catalog, journey, doubt.step):
                 for after_ms in _times(part, is_before=doubt.kind == "unstopped"):
                     yield from making.stories_of(
                         catalog, [_with(part, after_ms, Step("", "wait_for", event=doubt.event))]
                     )
-        case "no_consent":
+        case "no_consent" | "told_consent":
             for story in making.to_step(catalog, journey, doubt.step):
                 yield _without_yes(story, doubt.reason)
         case "own_cap":
@@ -85,13 +98,15 @@ def _stories(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story
 def _shows(doubt: Doubt) -> Shows:
     name, step = doubt.journey, doubt.step
     match doubt.kind:
+        case "unsent":
+            return lambda story, told: _is_unsent(told, doubt)
         case "not_entered":
             return lambda story, told: bool(told.refused(name))
         case "unheard":
             return lambda story, told: any(told.stopped(name))
         case "too_late":
             return lambda story, told: any(_is_at(each, step, _TOO_LATE) for each in told.held(name))
-        case "own_cap" | "no_consent":
+        case "own_cap" | "no_consent" | "told_consent":
             return lambda story, told: any(_is_at(each, step, (doubt.reason,)) for each in told.held(name))
         case "late_reminder":
             return lambda story, told: _is_reminded(told, doubt)
@@ -117,6 +132,11 @@ def _is_at(entry: Entry, step: str, reasons: tuple[str, ...]) -> bool:
     return entry.step == step and entry.reason.startswith(reasons)
 
 
+def _is_unsent(told: Told, doubt: Doubt) -> bool:
+    goes = any(each.step == doubt.step for each in told.left(doubt.journey))
+    return not goes and any(_is_at(each, doubt.step, (doubt.reason,)) for each in told.held(doubt.journey))
+
+
 def _has_ended(told: Told, journey: str) -> bool:
     return any(told.stopped(journey)) or any(
         entry.kind == "journey" and entry.journey == journey and entry.outcome in ("completed", "exited")
@@ -125,11 +145,25 @@ def _has_ended(told: Told, journey: str) -> bool:
 
 
 def _follows(story: Story, told: Told, doubt: Doubt) -> bool:
-    """Whether a promotion of the journey leaves after the event has happened in its run."""
+    """Whether a promotion of the journey that leaves was decided after the event had happened in its run. One that was
+    decided before is on its way already."""
     assert doubt.event is not None, "something happens on the way"
     entered_ms, bought_ms = told.entered_ms(doubt.journey), story.happened_ms(doubt.event.event)
-    left = [each.at_ms for each in told.left(doubt.journey) if each.step == doubt.step]
-    return entered_ms is not None and entered_ms < bought_ms and any(bought_ms < at_ms for at_ms in left)
+    left = {each.detail.get("send") for each in told.left(doubt.journey) if each.step == doubt.step}
+    decided = [each.at_ms for each in told.entries if each.outcome == "decided" and each.detail.get("send") in left]
+    return entered_ms is not None and entered_ms < bought_ms and any(bought_ms < at_ms for at_ms in decided)
+
+
+def _without_purchase(doubt: Doubt) -> Control:
+    """Whether the promotion leaves without the purchase too. One that does not is meant for who has bought, and the
+    stop would end it for all of them."""
+    bought = doubt.event.event if doubt.event is not None else ""
+
+    def without(story: Story) -> Story:
+        kept = (each for each in story.happenings if not (isinstance(each, Does) and each.event == bought))
+        return replace(story, happenings=tuple(kept))
+
+    return Control(without, lambda told: any(each.step == doubt.step for each in told.left(doubt.journey)))
 
 
 def _is_reminded(told: Told, doubt: Doubt) -> bool:
@@ -149,11 +183,22 @@ def _goes_round(told: Told, doubt: Doubt) -> bool:
 
 
 def _times(part: Part, *, is_before: bool) -> list[int]:
-    """When something happens on a route: soon after the entry, and just before its step, or once it is there."""
+    """When something happens on a route: soon after the entry, and just before its step, or once it is there. A full
+    hour, or half of the way, is when something else often happens too."""
     takes_ms = part.route.takes_ms
     if not is_before:
         return [takes_ms + MINUTE_MS]
-    return sorted({MINUTE_MS, max(MINUTE_MS, takes_ms // 2), max(MINUTE_MS, takes_ms - MINUTE_MS), HOUR_MS})
+    halfway_ms, late_ms = takes_ms // 2 + MINUTE_MS, takes_ms - MINUTE_MS
+    return sorted({MINUTE_MS, min(halfway_ms, max(MINUTE_MS, late_ms)), max(MINUTE_MS, late_ms), HOUR_MS + MINUTE_MS})
+
+
+def _at_night(catalog: Catalog, journey: Journey, doubt: Doubt) -> Iterator[Story]:
+    """Something happens soon after the entry, at hours at which it may be quiet."""
+    assert doubt.event is not None, "something happens on the way"
+    part = next(making.parts_to(catalog, journey, doubt.step), None)
+    if part is not None and not part.route.takes_ms:
+        for story in making.stories_of(catalog, [_with(part, MINUTE_MS, Step("", "wait_for", event=doubt.event))]):
+            yield from (replace(story, begins_ms=story.begins_ms + hours * HOUR_MS) for hours in _NIGHT_HOURS)
 
 
 def _with(part: Part, after_ms: int, awaited: Step) -> Part:

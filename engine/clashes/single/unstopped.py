@@ -23,7 +23,8 @@ def unstopped_sends(program: Program, reach: Reach, space: Workspace) -> Iterato
     bought = purchase(program, space)
     if not bought or _is_stopped(program, bought, space):
         return
-    for at in _exposed(program, reach, space):
+    is_held = any(rule.then == "hold" for rule in space.policies.quiet_hours.rules)
+    for at in _exposed(program, reach, space, is_held=is_held):
         message = f"goes to who has bought meanwhile: no stop in policies.yaml ends it on {bought!r}"
         loc, paid = (*program.places[at], "send"), Trigger.on_any(bought)
         yield Doubt("unstopped", program.file, loc, message, program.id, program.steps[at].id, paid)
@@ -49,14 +50,15 @@ def purchase(program: Program, space: Workspace) -> str:
     return outcome.event if outcome is not None else ""
 
 
-def _exposed(program: Program, reach: Reach, space: Workspace) -> Iterator[int]:
-    """The sends of promotions before which, or within which, a run waits."""
+def _exposed(program: Program, reach: Reach, space: Workspace, *, is_held: bool = False) -> Iterator[int]:
+    """The sends of promotions before which, or within which, a run waits; all of them where quiet hours may hold them
+    (`is_held`)."""
     kinds = {at: step.kind for at, step in enumerate(program.steps)}
     waits = [at for at in reach.earliest_ms if kinds.get(at) in ("wait", "wait_for")]
     behind = set[int]().union(*(earliest_from(program, at) for at in waits))
     for at, step in program.sends():
         tiers = {space.actions[name].tier for name in step.sending.actions if name in space.actions}
-        if at in reach.earliest_ms and _PROMOTIONAL in tiers and (at in behind or step.sending.silent_ms):
+        if at in reach.earliest_ms and _PROMOTIONAL in tiers and (is_held or at in behind or step.sending.silent_ms):
             yield at
 
 

@@ -26,6 +26,7 @@ SHOES = {
     "actions/text.yaml": action("text", "sms", {"text": "Hi"}, category="shoes", offer={"discount": 10, "lasts": "2d"}),
 }
 ONE = {"caps": [{"id": "one", "limit": 1, "per": "7d", "match": {"channel": "email"}}]}
+NIGHT = {"rules": [{"id": "night", "hours": "21:00-08:00"}]}
 PAID = {"outcome": {"event": "Paid"}}
 ALL = ONE["caps"][0] | {"match": {}}
 
@@ -35,6 +36,10 @@ def found(document: dict[str, Any]) -> list[Finding]:
     read = examined(document)
     told = clashes.findings(read.catalog(), read.plain, read.models, lambda problem: problem)
     return [each for each in told if " meet" not in each.message and " both" not in each.message]
+
+
+def until(trait: str, offset: str) -> dict[str, Any]:
+    return {"wait": {"until": {"time": "18:00", "trait": trait, "offset": offset}}}
 
 
 def update(**tags: list[str]) -> dict[str, Any]:
@@ -51,7 +56,7 @@ PING = starts("ping", "left", DAY, update(add=["right"], remove=["left"]))
 PONG = starts("pong", "right", DAY, update(add=["left"], remove=["right"]))
 ITSELF = starts("itself", "left", DAY, update(remove=["left"]), DAY, update(add=["left"]))
 
-# (the catalog, what is said, and the end of the story that shows it)
+# (the catalog, what is said, and the lines of the story that show it)
 SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
     (
         catalog(MAIL, {"exit": None}, TEXT),
@@ -109,6 +114,28 @@ SHOWN: list[tuple[dict[str, Any], str, list[str]]] = [
         catalog(DAY, MAIL, journey=PAID, stops=[]),
         "steps[2].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
         ["day 0 09:11  Paid", "day 1 09:10  email mail goes out (cart)"],
+    ),
+    (
+        catalog(
+            {"wait_for": {"event": "Paid", "timeout": "1d", "on_event": "exit"}},
+            MAIL,
+            DAY,
+            TEXT,
+            journey=PAID,
+            stops=[],
+        ),
+        "steps[4].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 1 09:11  Paid", "day 2 09:10  sms text goes out (cart)"],
+    ),
+    (
+        catalog(until("travel_on", "-2d"), MAIL, journey=PAID, stops=[]),
+        "steps[2].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 0 09:11  Paid", "day 2 18:00  email mail goes out (cart)"],
+    ),
+    (
+        catalog(MAIL, journey=PAID, stops=[], quiet_hours=NIGHT),
+        "steps[1].send: goes to who has bought meanwhile: no stop in policies.yaml ends it on 'Paid'",
+        ["day 0 21:11  Paid", "day 1 08:00  email mail goes out (cart)"],
     ),
     (
         catalog(LADDER, files=BOTH, journey=PAID, stops=[STOP | {"on": "Left"}]),
@@ -179,6 +206,34 @@ def _acting(document: dict[str, Any], finding: Finding) -> list[str]:
             suppress=[{"id": "paid", "when": {"event": {"name": "Paid", "within": "9d"}}}],
         ),
         catalog({"wait_for": {"event": "Paid", "timeout": "1d", "on_event": "exit"}}, MAIL, journey=PAID, stops=[]),
+        # The message is decided, and somebody pays before it has left.
+        catalog(
+            wait("1h"),
+            MAIL,
+            journey=PAID,
+            files={"actions/mail.yaml": mail(eligible={"not": {"event": {"name": "Paid", "within": "30d"}}})},
+            stops=[],
+        ),
+        # The message is for those who have paid: a stop would end it for all of them.
+        catalog(
+            {"wait_for": {"event": "Paid", "timeout": "1d", "on_event": {"steps": [MAIL]}, "on_timeout": "exit"}},
+            journey=PAID,
+            stops=[],
+        ),
+        catalog(
+            DAY,
+            {"branch": [{"when": {"event": {"name": "Paid", "within": "3d"}}, "steps": [MAIL]}]},
+            journey=PAID,
+            stops=[],
+        ),
+        catalog(
+            DAY,
+            MAIL,
+            journey=PAID,
+            files={"actions/mail.yaml": mail(eligible={"event": {"name": "Paid", "within": "60d"}})},
+            stops=[],
+        ),
+        catalog(MAIL, journey=PAID, stops=[], quiet_hours={"rules": [NIGHT["rules"][0] | {"then": "drop"}]}),
         # One writes what the other asks about, and nobody writes it back.
         catalog(files=PING | starts("pong", "right", DAY, update(add=["done"])) | SIDES),
         catalog(
@@ -202,6 +257,51 @@ def test_what_no_story_can_show_of_a_cap_is_told_without_one() -> None:
     assert (finding.file, finding.path, finding.witness) == ("policies.yaml", "caps[2].limit", None)
 
 
+WEEK = {"event": {"name": "Product Added", "within": "7d"}}
+UNLESS = {"actions/mail.yaml": mail(eligible={"not": WEEK})}
+SOON = {"schedule": {"once": "2026-12-01T09:00"}}
+
+
+def valid_from(day: str) -> dict[str, Any]:
+    return {"actions/mail.yaml": mail(valid={"from": day, "until": "2026-12-30"})}
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        (
+            catalog(DAY, MAIL, files=UNLESS),
+            "is not sent: whoever comes here is not as eligible of mail asks",
+        ),
+        (
+            catalog(DAY, MAIL, suppress=[{"id": "quiet", "tier": "promotional", "when": WEEK}]),
+            "is not sent: the suppression quiet holds for whoever comes here",
+        ),
+        (
+            catalog(DAY, MAIL, files=valid_from("2026-12-24"), journey={"trigger": SOON}),
+            "is not sent: it comes on 2026-12-02 at the latest, and mail is valid from 2026-12-24",
+        ),
+    ],
+)
+def test_a_message_that_what_begins_its_run_rules_out_is_a_note(document: dict[str, Any], message: str) -> None:
+    (finding,) = found(document)
+    assert (finding.kind, finding.path, finding.message) == ("note", "steps[2].send", message)
+    assert finding.witness is not None and "email mail does not go out" in finding.witness.lines[-1]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        catalog(wait("5d"), MAIL, files=UNLESS),  # the event may be two days late, the wait a day too long
+        catalog({"wait_for": {"event": "Paid", "timeout": "8d"}}, MAIL, files=UNLESS),
+        catalog(DAY, MAIL, suppress=[{"id": "quiet", "tier": "service", "when": WEEK}]),
+        catalog(DAY, MAIL, files=valid_from("2026-12-02"), journey={"trigger": SOON}),
+    ],
+)
+def test_a_message_that_may_go_is_not(document: dict[str, Any]) -> None:
+    assert not [each for each in found(document) if "is not sent" in each.message]
+
+
 def test_that_nothing_says_what_a_purchase_is_is_a_note() -> None:
     assert [each.kind for each in found(catalog(DAY, MAIL, stops=[]))] == ["note"]
 
@@ -215,6 +315,20 @@ def test_what_no_story_comes_to_is_said_in_one_note() -> None:
     told = found(catalog(MAIL, TEXT, journey={"when": opened}))
     assert [(each.kind, each.path) for each in told] == [("note", "steps")]
     assert "no story was found that enters it: it asks what became of an earlier message" in told[0].message
+
+
+@pytest.mark.parametrize(
+    ("steps", "trigger"),
+    [
+        ([until("travel_on", "-30d"), MAIL, until("travel_on", "-2d"), TEXT], {"event": "Product Added"}),
+        ([until("renewal_on", "-2d"), MAIL], {"date": {"trait": "renewal_on", "offset": "-14d"}}),
+        ([{"wait": {"until": {"trait": "travel_on", "on_missing": "continue"}}}, MAIL], {"event": "Product Added"}),
+    ],
+)
+def test_stories_come_to_what_is_behind_a_wait_for_a_date_of_the_customers(
+    steps: list[Any], trigger: dict[str, Any]
+) -> None:
+    assert found(catalog(*steps, journey={"trigger": trigger})) == []
 
 
 def test_a_draft_is_rehearsed_like_any_other() -> None:

@@ -203,6 +203,29 @@ def test_a_journey_that_nobody_can_enter_is_told_once() -> None:
     assert doubted(document) == [f"{CART}: when: nobody can enter: no one is ever all of that at once"]
 
 
+@pytest.mark.parametrize(
+    ("never", "is_told"),
+    [
+        ({"name": "Product Added", "within": "30d"}, True),
+        ({"name": "Product Added", "within": "49h"}, True),
+        ({"name": "Product Added", "within": "2d"}, False),  # an event two days old begins it, if it is told so late
+        ({"name": "Product Added", "within": "30d", "count": {"at_least": 2}}, False),
+        ({"name": "Product Added", "within": "30d", "where": {"price": {"at_least": 5}}}, False),
+        ({"name": "Product Viewed", "within": "30d"}, False),
+    ],
+)
+def test_an_entry_condition_that_its_own_trigger_rules_out_lets_nobody_in(never: dict[str, Any], is_told: bool) -> None:
+    told = doubted(catalog(journey={"when": {"not": {"event": never}}}), *KINDS)
+    assert told == ([f"{CART}: when: nobody can enter: no one is ever all of that at once"] if is_told else [])
+
+
+def test_a_first_branch_that_the_trigger_rules_out_is_never_taken_and_one_behind_a_wait_may_be() -> None:
+    recent = branch({"not": {"event": {"name": "Product Added", "within": "7d"}}})
+    (told,) = doubted(catalog(recent), *KINDS)
+    assert told == f"{CART}: steps[1].branch[1].when: never holds here: nobody who enters is like that"
+    assert doubted(catalog(wait("8d"), recent), *KINDS) == []
+
+
 @pytest.mark.parametrize("planned", [{"schedule": {"cron": "0 9 * * MON"}}, {"date": {"trait": "renewal_on"}}])
 def test_a_schedule_for_a_segment_in_which_nobody_is_lets_nobody_in(planned: dict[str, Any]) -> None:
     ((word, body),) = planned.items()
