@@ -8,10 +8,10 @@ changes nobody's way and leaves no trace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
-from engine.catalog.document import Document, actions, canonical, in_folder, version_of
+from engine.catalog.document import Document, actions, canonical, in_folder, texts, version_of
 
 EDITS_KEPT: Final = 16  # of one journey; who has been away for longer makes those that are left
 _NOT_OF_STEPS: Final = ("status", "on_edit")
@@ -61,7 +61,7 @@ def _program(document: Document, journey: str) -> Any:
     """All that the catalog of a run's own version says to it: its journey, the actions that this names, their texts."""
     written = _by_id(document).get(journey, {})
     known = actions(document)
-    named = sorted({name for name in _texts(written.get("steps")) if name in known})
+    named = sorted({name for _, name in texts(written.get("steps"), ()) if name in known})
     own = {key: value for key, value in written.items() if key not in _NOT_OF_STEPS}
     return own, [_of_run(document, known[name]) for name in named]
 
@@ -69,13 +69,7 @@ def _program(document: Document, journey: str) -> Any:
 def _of_run(document: Document, action: Mapping[str, Any]) -> Any:
     left_out = _NOT_OF_RUNS + (_TEXTS if action.get("texts") == "current" else ())
     own = {key: value for key, value in action.items() if key not in left_out}
-    templates = (document.get(f"templates/{name}") for name in sorted(set(_texts(own.get("variants")))))
+    templates = (
+        document.get(f"templates/{name}") for name in sorted({name for _, name in texts(own.get("variants"), ())})
+    )
     return own, [text for text in templates if text is not None]
-
-
-def _texts(data: Any) -> Iterator[str]:
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, Mapping | list):
-        for value in data.values() if isinstance(data, Mapping) else data:
-            yield from _texts(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from engine.catalog.document import Document, actions, in_folder
+from engine.catalog.document import Document, actions, in_folder, texts
 
 _Part = tuple[str, str]  # `segment` or `suppression`, and its name
 _KINDS: Final = ("segment", "suppression")
@@ -55,7 +55,7 @@ def _asked_by(document: Document, journey: Mapping[str, Any]) -> Iterator[_Part]
     own = [journey.get(key) for key in _OF_RUNS]
     yield from _asked(own)
     known = actions(document)
-    for name in {*_texts(own)} & known.keys():
+    for name in {text for _, text in texts(own, ())} & known.keys():
         # Rules of suppression are a part of an action's own condition, which stays that of the run's version.
         yield from (part for part in _asked(known[name].get("eligible")) if part[0] == "segment")
 
@@ -65,16 +65,8 @@ def _asked(data: Any) -> Iterator[_Part]:
     if isinstance(data, Mapping):
         for key, value in data.items():
             if key in _KINDS:
-                yield from ((key, name) for name in _texts(value))
+                yield from ((key, name) for _, name in texts(value, ()))
             yield from _asked(value)
     elif isinstance(data, list):
         for value in data:
             yield from _asked(value)
-
-
-def _texts(data: Any) -> Iterator[str]:
-    if isinstance(data, str):
-        yield data
-    elif isinstance(data, Mapping | list):
-        for value in data.values() if isinstance(data, Mapping) else data:
-            yield from _texts(value)
