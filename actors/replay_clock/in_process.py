@@ -7,7 +7,7 @@ the outcome of each message: the default accepts each as its channel's own provi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from actors.platform.clock import ReplayClock
 from actors.replay_clock.conductor import Conductor
@@ -25,6 +25,8 @@ from engine.identity.home import home_of
 from engine.inputs import AnyInput, ConsentChange, Decide, Event, Fact
 from engine.profile import Profile, Tombstone
 from engine.vocabulary import Accepted, Settlement
+
+_HOPS_MAX: Final = 1_000  # a chain of so many merges is none
 
 Provider = Callable[[dict[str, Any]], Settlement]
 
@@ -137,10 +139,15 @@ class LocalEngine:
         return done.value
 
     def resolve(self, profile: str) -> str:
-        """The profile that this one was merged into, after all merges; itself where it was not."""
-        while isinstance(record := self.shard(profile).record(profile), Tombstone):
+        """The profile that this one was merged into, after all merges; itself where it was not. Raises NotReady where
+        pointers lead round, as they may until all messages have arrived."""
+        place = profile
+        for _ in range(_HOPS_MAX):
+            record = self.shard(profile).record(profile)
+            if not isinstance(record, Tombstone):
+                return profile
             profile = record.to
-        return profile
+        raise NotReady(f"the pointers of {place} lead round")
 
     def between(self) -> list[tuple[str, str]]:
         """(place, profile) of every place that points to a profile which says that a split gave it to another one: no
