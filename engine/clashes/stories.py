@@ -119,10 +119,6 @@ class Told(msgspec.Struct, frozen=True):
         """How many runs of the journey have begun."""
         return sum(each.outcome == "entered" and each.journey == journey for each in self._of("journey"))
 
-    def has_come_to(self, journey: str, step: str) -> bool:
-        """Whether a run of the journey has come to a step, as far as steps leave a trace."""
-        return any(entry.journey == journey and entry.step == step for entry in self.entries)
-
     def left(self, journey: str = "") -> Iterator[Entry]:
         """The messages that have left; those of a journey, where one is named."""
         return (each for each in self._of("send") if each.outcome in ARRIVED and journey in ("", each.journey))

@@ -27,12 +27,6 @@ class Wish(NamedTuple):
     holds: bool
 
 
-class Unmet(NamedTuple):
-    """Why a way cannot be brought about by a story, in words."""
-
-    reason: str
-
-
 Way = tuple[Wish, ...]
 
 
